@@ -5,8 +5,8 @@ import re
 from tests.console.conftest import Open, machine_id
 from tests.leaks import leaks, leaks_below, marks_of
 
-PATHS = ("/", "/fleet.csv", "/fleet-ids.txt", "/runs", "/schedules")
-OF_A_RUN = ("", "/plan.json", "/report.json", "/journal.sqlite", "/evidence.zip")
+PATHS = ("/", "/readiness", "/report.html", "/report.csv", "/fleet.csv", "/fleet-ids.txt", "/runs", "/schedules")
+OF_A_RUN = ("", "/plan.json", "/report.json", "/report.html", "/report.csv", "/journal.sqlite", "/evidence.zip")
 
 
 async def test_nothing_that_is_served_opens_a_door(opened: Open) -> None:

@@ -108,6 +108,12 @@ def see(location: str) -> web.Response:
     return web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": location})
 
 
+def attached(body: bytes, name: str, kind: str = "application/json") -> web.Response:
+    """A file that the browser saves."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return web.Response(body=body, content_type=kind, headers=headers, status=HTTPStatus.OK)
+
+
 def wants_page(request: web.Request) -> bool:
     """Whether a browser asks, and not a program."""
     return "text/html" in request.headers.get("Accept", "")

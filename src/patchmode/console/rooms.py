@@ -12,6 +12,8 @@ from typing import Any, Protocol
 from patchmode.model.evidence import Evidence
 from patchmode.model.guardrails import RunGuardrails
 from patchmode.model.plan import Plan
+from patchmode.model.reading import Reading
+from patchmode.model.report import AuditReport
 from patchmode.model.run import RunReport, RunSummary
 from patchmode.model.scope import Scope
 from patchmode.model.target import Target
@@ -87,6 +89,12 @@ class Rooms:
     """`patchmode/run/v1`."""
     journal_pieces: Callable[[str], Iterable[bytes]]
     """A consistent copy of a run's journal, also of one that is under way; read on one thread."""
+    keep_reading: Callable[[Reading], Sequence[Reading]]
+    """Adds one to those in the state folder; all that are kept, oldest first."""
+    audit_file: Callable[[AuditReport, str], bytes]
+    """An audit's report in a format of `patchmode report`: `html`, `xlsx`, `markdown`, `csv-excel`."""
+    run_file: Callable[[RunReport, Plan, str], bytes]
+    """A run's report, likewise."""
     evidence_zip: Callable[[str, Evidence], bytes]
     """A run's evidence as `patchmode evidence pack` writes it, from what was gathered of that run."""
 

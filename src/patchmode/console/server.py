@@ -17,7 +17,7 @@ from patchmode.console.answers import defect, fault, fault_of, http_fault
 from patchmode.console.connections import CONNECTIONS, Connections
 from patchmode.console.operation import ConsoleOperation, ScheduleOperation
 from patchmode.console.rooms import ConsoleOptions, Rooms
-from patchmode.console.routes import changes, fleet, machine, runs, schedule_changes, schedules, starting
+from patchmode.console.routes import changes, fleet, machine, readiness, runs, schedule_changes, schedules, starting
 from patchmode.console.state import KEY, Console, make_console
 from patchmode.errors import PatchmodeError, UsageError
 
@@ -125,7 +125,7 @@ def make_app(console: Console, connections: Connections | None = None) -> web.Ap
     app.on_response_prepare.append(_add_headers)
     app.router.add_get("/enter", _enter)
     app.router.add_get("/assets/{name}", _asset)
-    for room in (fleet, machine, changes, runs, schedules, schedule_changes, starting):
+    for room in (fleet, readiness, machine, changes, runs, schedules, schedule_changes, starting):
         room.add_routes(app.router)
     return app
 

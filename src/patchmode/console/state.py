@@ -3,8 +3,11 @@
 Must not: be shared between servers.
 """
 
-from collections.abc import Callable
+import hashlib
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,6 +24,8 @@ from patchmode.console.rooms import ConsoleOptions, Rooms
 from patchmode.console.run_pages import PastRuns
 from patchmode.console.schedule_changes import ScheduleChanges
 from patchmode.console.schedule_pages import Offers, SchedulePages, read_offers, read_schedule_pages
+from patchmode.errors import PatchmodeError
+from patchmode.model.reading import Reading
 from patchmode.model.target import SubscriptionNames, labels
 from patchmode.workflow.inventory.audit import audit
 
@@ -30,6 +35,9 @@ if TYPE_CHECKING:
     from patchmode.ports.azure import Azure
 
 
+_log = logging.getLogger(__name__)
+
+
 @dataclass(frozen=True, slots=True)
 class LoadedFleet:
     """A fleet with what is worked out of it once."""
@@ -37,6 +45,8 @@ class LoadedFleet:
     fleet: Fleet
     orders: Orders
     choices: Choices
+    readings: Sequence[Reading]
+    """Of the same target, scope and principal, oldest first; this one is the last."""
 
 
 @dataclass(slots=True)
@@ -111,8 +121,22 @@ def make_console(rooms: Rooms, options: ConsoleOptions) -> Console:
 
 
 async def _read_fleet(azure: "Azure", *, rooms: Rooms, options: ConsoleOptions) -> LoadedFleet:
+    began = rooms.clock.now()
     seen = await azure.authorization.subscriptions()
     subscriptions = labels(SubscriptionNames.of((one.id, one.name) for one in seen))
     report = await audit(azure, options.scope, clock=rooms.clock)
     fleet = make_fleet(report, await azure.authorization.principals(), subscriptions)
-    return LoadedFleet(fleet, Orders(fleet), choices_of(fleet))
+    return LoadedFleet(fleet, Orders(fleet), choices_of(fleet), _kept(fleet, began, rooms))
+
+
+def _kept(fleet: Fleet, began: datetime, rooms: Rooms) -> Sequence[Reading]:
+    """The readings that this one can be compared with; a disk that is full hides no fleet."""
+    target = fleet.target
+    who = (target.cloud, target.endpoint, target.tenant_id, *fleet.scope, *map(repr, fleet.principals.items()))
+    of = hashlib.sha256("\0".join(who).encode()).hexdigest()[:16]
+    reading = Reading(began, of, {kind: count for kind, count in fleet.readiness.items() if count})
+    try:
+        return [one for one in rooms.keep_reading(reading) if one.of == of]
+    except PatchmodeError as error:
+        _log.warning("the reading was not kept: %s", error.message)
+        return [reading]

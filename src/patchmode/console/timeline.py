@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from patchmode.model.outcome import Readiness
 from patchmode.model.plan import Plan
+from patchmode.model.reading import Reading
 from patchmode.model.run import Result
 from patchmode.ports.run import JournalEntry
 
@@ -76,6 +78,39 @@ def timeline_of(entries: Sequence[JournalEntry], plan: Plan) -> Timeline | None:
     top = max(len(times) for times in moments.values())
     lines = [Line(name, len(times), _path(times, began, ended, top)) for name, times in moments.items()]
     return Timeline(began, ended, top, lines, _waves(entries, plan, began, ended))
+
+
+@dataclass(frozen=True, slots=True)
+class ReadinessLines:
+    """How readiness changed."""
+
+    began: datetime
+    ended: datetime
+    top: int
+    """Machines at the upper edge."""
+    lines: Sequence[Line]
+    """One for each kind, in their order; `count` is of the last reading."""
+
+
+def readiness_over(readings: Sequence[Reading]) -> ReadinessLines | None:
+    """Readings over time; None: there are fewer than two.
+
+    Args:
+        readings: of one target, scope and principal, oldest first.
+    """
+    if len(readings) < 2:
+        return None
+    began, ended = readings[0].at, readings[-1].at
+    top = max(sum(one.readiness.values()) for one in readings) or 1
+    lines = []
+    for kind in Readiness:
+        counts = [one.readiness.get(kind, 0) for one in readings]
+        heights = [f"{round(HEIGHT * (1 - count / top), 1):g}" for count in counts]
+        steps = "".join(
+            f"H{_x(one.at, began, ended):g}V{height}" for one, height in zip(readings[1:], heights[1:], strict=True)
+        )
+        lines.append(Line(kind.words, counts[-1], f"M0 {heights[0]}{steps}" if any(counts) else ""))
+    return ReadinessLines(began, ended, top, lines)
 
 
 def _x(moment: datetime, began: datetime, ended: datetime) -> float:

@@ -37,6 +37,8 @@ def every_page(console: Opened, page: Page) -> Iterator[str]:
         ("/?outcome=schedule-fails&sort=-name&q=web", "table.fleet"),
         ("/?q=nothing-at-all", ".empty"),
         ("/schedules", ".calendar"),
+        ("/schedules?view=week", ".agenda"),
+        ("/readiness", "table.places"),
         (WEB_05, "pre.json"),
         ("/runs", ".empty"),
         ("/?nothing-ticked", ".choose-bar [role=alert]"),
@@ -119,7 +121,7 @@ def test_axe_finds_no_violation_on_any_page(opened: Open, theme: str) -> None:
     console = opened("--allow-writes", lro_seconds=6)
     page = console.page(color_scheme=theme)
     found = {name: violations(page) for name in every_page(console, page)}
-    assert len(found) == 24
+    assert len(found) == 26
     assert {name: lines for name, lines in found.items() if lines} == {}
 
 

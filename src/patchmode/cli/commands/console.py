@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -14,14 +15,17 @@ from patchmode.cli.commands.evidence import pack
 from patchmode.cli.confirming import check_reviewed
 from patchmode.cli.group import Command
 from patchmode.cli.options import freeze_option, scope_options
-from patchmode.cli.settings import Settings, settings_of
+from patchmode.cli.settings import Settings, settings_of, state_folder
 from patchmode.console.rooms import Rooms
 from patchmode.documents.run import run_document
 from patchmode.model.evidence import Evidence
 from patchmode.model.guardrails import RunGuardrails
 from patchmode.model.plan import Plan
+from patchmode.model.report import AuditReport
+from patchmode.model.run import RunReport
 from patchmode.ports.azure import Azure
 from patchmode.store.plan_file import decode_plan, plan_pieces, read_plan
+from patchmode.store.readings import keep_reading
 
 if TYPE_CHECKING:
     import asyncio
@@ -105,6 +109,22 @@ def _tell_next(url: str, settings: Settings) -> None:
     click.echo(url)
 
 
+def _audit_file(report: AuditReport, form: str) -> bytes:
+    from patchmode.documents.audit import audit_document
+    from patchmode.reports.formats.audit_record import audit_record
+    from patchmode.reports.formats.registry import pieces
+    from patchmode.rules.registry import rule_texts
+
+    return b"".join(pieces(audit_record(audit_document(report), rule_texts()), form))
+
+
+def _run_file(report: RunReport, plan: Plan, form: str) -> bytes:
+    from patchmode.cli.commands.report import run_told
+    from patchmode.reports.formats.registry import pieces
+
+    return b"".join(pieces(run_told(report, plan.target, plan).record, form))
+
+
 def rooms_for(settings: Settings) -> Rooms:
     """The rooms of one console.
 
@@ -161,5 +181,8 @@ def rooms_for(settings: Settings) -> Rooms:
         plan_from=plan_from,
         run_document=run_document,
         journal_pieces=journal_pieces,
+        keep_reading=partial(keep_reading, state_folder(settings)),
+        audit_file=_audit_file,
+        run_file=_run_file,
         evidence_zip=evidence_zip,
     )

@@ -6,13 +6,13 @@ Must not: send anything that a run's plan does not hold.
 import asyncio
 import json
 from functools import partial
-from http import HTTPStatus
 
 from aiohttp import web
 
 from patchmode.console import run_groups
-from patchmode.console.answers import page, require_writes, see
+from patchmode.console.answers import attached, page, require_writes, see
 from patchmode.console.fleet_query import whole_number
+from patchmode.console.routes.readiness import FORMS
 from patchmode.console.run_groups import list_page, section_of
 from patchmode.console.run_pages import Verified, live_values, view_of
 from patchmode.console.state import KEY, Console
@@ -38,6 +38,7 @@ def add_routes(router: web.UrlDispatcher) -> None:
     router.add_get("/runs/{run}/machines", machines)
     router.add_get("/runs/{run}/plan.json", download_plan)
     router.add_get("/runs/{run}/report.json", download_report)
+    router.add_get("/runs/{run}/report.{form:html|xlsx|md|csv}", download_rendered)
     router.add_get("/runs/{run}/journal.sqlite", download_journal)
     router.add_get("/runs/{run}/evidence.zip", download_evidence)
     router.add_post("/runs/{run}/stop", stop)
@@ -191,7 +192,7 @@ async def download_plan(request: web.Request) -> web.StreamResponse:
     console, run = _named(request)
     found = await console.past_runs.read(run)
     body = await asyncio.to_thread(lambda: b"".join(console.rooms.plan_pieces(found.plan)))
-    return _attached(body, f"{run}-plan.json")
+    return attached(body, f"{run}-plan.json")
 
 
 async def download_report(request: web.Request) -> web.StreamResponse:
@@ -200,7 +201,17 @@ async def download_report(request: web.Request) -> web.StreamResponse:
     found = await console.past_runs.read(run)
     document = console.rooms.run_document(found.report, found.plan.target)
     text = await asyncio.to_thread(lambda: "".join(indented(document)))
-    return _attached(f"{text}\n".encode(), f"{run}-report.json")
+    return attached(f"{text}\n".encode(), f"{run}-report.json")
+
+
+async def download_rendered(request: web.Request) -> web.StreamResponse:
+    """The run's report in a format of `patchmode report --run`."""
+    console, run = _named(request)
+    found = await console.past_runs.read(run)
+    ending = request.match_info["form"]
+    form, kind = FORMS[ending]
+    body = await asyncio.to_thread(console.rooms.run_file, found.report, found.plan, form)
+    return attached(body, f"{run}-report.{ending}", kind=kind)
 
 
 async def download_journal(request: web.Request) -> web.StreamResponse:
@@ -210,7 +221,7 @@ async def download_journal(request: web.Request) -> web.StreamResponse:
     def copied() -> bytes:
         return b"".join(console.rooms.journal_pieces(run))
 
-    return _attached(await asyncio.to_thread(copied), f"{run}-journal.sqlite", kind="application/vnd.sqlite3")
+    return attached(await asyncio.to_thread(copied), f"{run}-journal.sqlite", kind="application/vnd.sqlite3")
 
 
 async def download_evidence(request: web.Request) -> web.StreamResponse:
@@ -226,12 +237,7 @@ async def download_evidence(request: web.Request) -> web.StreamResponse:
             journal.release()
         return console.rooms.evidence_zip(run, evidence)
 
-    return _attached(await console.heavy.run(work), f"{run}-evidence.zip", kind="application/zip")
-
-
-def _attached(body: bytes, name: str, kind: str = "application/json") -> web.Response:
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return web.Response(body=body, content_type=kind, headers=headers, status=HTTPStatus.OK)
+    return attached(await console.heavy.run(work), f"{run}-evidence.zip", kind="application/zip")
 
 
 def _named(request: web.Request) -> tuple[Console, str]:
