@@ -125,6 +125,17 @@ def _run_file(report: RunReport, plan: Plan, form: str) -> bytes:
     return b"".join(pieces(run_told(report, plan.target, plan).record, form))
 
 
+def _evidence_zip(settings: Settings, run: str, evidence: Evidence) -> bytes:
+    journal = composition.run_store(settings).open(run)
+    try:
+        with TemporaryDirectory(prefix="patchmode-") as folder:
+            path = Path(folder) / "evidence.zip"
+            pack(journal, evidence, path)
+            return path.read_bytes()
+    finally:
+        journal.release()
+
+
 def rooms_for(settings: Settings) -> Rooms:
     """The rooms of one console.
 
@@ -162,16 +173,6 @@ def rooms_for(settings: Settings) -> Rooms:
         finally:
             journal.release()
 
-    def evidence_zip(run: str, evidence: Evidence) -> bytes:
-        journal = composition.run_store(settings).open(run)
-        try:
-            with TemporaryDirectory(prefix="patchmode-") as folder:
-                path = Path(folder) / "evidence.zip"
-                pack(journal, evidence, path)
-                return path.read_bytes()
-        finally:
-            journal.release()
-
     return Rooms(
         connect=connect,
         clock=clock,
@@ -184,5 +185,5 @@ def rooms_for(settings: Settings) -> Rooms:
         keep_reading=partial(keep_reading, state_folder(settings)),
         audit_file=_audit_file,
         run_file=_run_file,
-        evidence_zip=evidence_zip,
+        evidence_zip=partial(_evidence_zip, settings),
     )

@@ -101,6 +101,9 @@ def html(record: Record) -> Iterator[str]:
         places=places,
         columns=[column for column in record.columns if column.is_shown and column.name not in _BESIDE_NAME],
         end_column=_END_COLUMNS[record.kind],
+        standings=[
+            (one, text, record.standings[one]) for one, (text, _) in _STANDINGS.items() if record.standings[one]
+        ],
         is_small=len(record.machines) <= SMALL,
         limit=NAMES_SHOWN,
         shown=shown_text,
@@ -144,14 +147,13 @@ def _sections(record: Record) -> Iterator[tuple[str, str, Sequence[FindingGroup]
 
 def _plot(chart: Chart) -> _Plot:
     whole = sum(bar.count for bar in chart.bars)
-    longest = max(bar.count for bar in chart.bars)
     rows = [
         _Bar(
             bar.name,
             bar.label,
             bar.count,
             _share(bar.count, whole),
-            [_BarPiece(bar.meaning, 0, _long(bar.count, longest))],
+            [_BarPiece(bar.meaning, 0, _long(bar.count, whole))],
         )
         for bar in chart.bars
     ]

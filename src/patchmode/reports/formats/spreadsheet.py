@@ -176,7 +176,9 @@ class _Sheets:
         )
         drawn.set_legend({"none": True})
         drawn.set_y_axis({"reverse": True})
-        drawn.set_x_axis({"visible": False, "major_gridlines": {"visible": False}})
+        # A bar is its share of the whole: with the axis that Excel chooses, 3 of 48 could fill the line.
+        whole = sum(bar.count for bar in chart.bars)
+        drawn.set_x_axis({"visible": False, "major_gridlines": {"visible": False}, "min": 0, "max": whole or 1})
         drawn.set_size({"width": 480, "height": 90 + 28 * len(chart.bars)})
         sheet.insert_chart(row, 4, drawn, {"description": chart.title})
         return max(last + 1, row + 6 + 2 * len(chart.bars))
