@@ -17,11 +17,14 @@ from patchmode.model.resource_id import ResourceId, ResourceIdError
 EVENTS_API = "2022-06-15"
 """The version in Microsoft's article on pre and post events."""
 
-SYSTEM_TOPICS = """\
+TOPIC_TYPE = "microsoft.eventgrid/systemtopics"
+IS_TOPIC = f"""\
+(type =~ '{TOPIC_TYPE}'
+    and tostring(properties.topicType) =~ 'microsoft.maintenance.maintenanceconfigurations')"""
+SYSTEM_TOPICS = f"""\
 resources
-| where type =~ 'microsoft.eventgrid/systemtopics'
-| where tostring(properties.topicType) =~ 'microsoft.maintenance.maintenanceconfigurations'
-| project id, source = tostring(properties.source)
+| where {IS_TOPIC}
+| project id, type, properties
 | order by id asc"""
 
 _TYPES = {
@@ -31,20 +34,21 @@ _TYPES = {
 
 
 def topic_of(row: Mapping[str, Any]) -> SystemTopic:
-    """Read a row of `SYSTEM_TOPICS`.
+    """Read a row of `SYSTEM_TOPICS`, or of a query that brings them besides.
 
     Raises:
         UnreadableRowError: an id is none of a resource.
     """
     try:
-        return SystemTopic(ResourceId.parse(str(row.get("id"))), ResourceId.parse(str(row.get("source"))))
+        source = member(row, "properties").get("source")
+        return SystemTopic(ResourceId.parse(str(row.get("id"))), ResourceId.parse(str(source)))
     except ResourceIdError as error:
         raise UnreadableRowError(str(error)) from error
 
 
 def subscriptions_path(place: ResourceId) -> str:
     """The path of the list of a system topic's event subscriptions, or of those on any other resource."""
-    is_topic = place.full_type == "microsoft.eventgrid/systemtopics"
+    is_topic = place.full_type == TOPIC_TYPE
     return f"{place}/eventSubscriptions" if is_topic else f"{place}/providers/Microsoft.EventGrid/eventSubscriptions"
 
 

@@ -24,6 +24,7 @@ class Table(Enum):
     MACHINES = auto()
     GROUPS = auto()
     CONFIGURATIONS = auto()
+    TOPICS = auto()
     ASSIGNMENTS = auto()
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any
 
+from patchmode.arm.event_rows import IS_TOPIC, TOPIC_TYPE
 from patchmode.arm.machine_reading import MachineFacts
 from patchmode.arm.run_rows import moment_of
 from patchmode.arm.schedule_rows import IS_CONFIGURATION, UnreadableRowError
@@ -168,7 +169,7 @@ NARROWED_TO_AT_MOST = 50
 
 
 def inventory_query(subscriptions: Collection[str] = ()) -> str:
-    """Machines with what surrounds them, and maintenance configurations, in one query.
+    """Machines with what surrounds them, and maintenance configurations with their system topics, in one query.
 
     Resource Graph takes three `join` and `union` in a query, one of them a join with another table, and a union only of
     one table or of `resources` and `resourcecontainers`; here are one of each, and no table comes twice on the right.
@@ -185,9 +186,11 @@ def inventory_query(subscriptions: Collection[str] = ()) -> str:
     return f"""\
 resources
 | where {IS_CONFIGURATION}
+    or {IS_TOPIC}
     or (({_IS_MACHINE}){where})
     or ({_IS_FAILED_EXTENSION}{where})
-| extend rank = case({_IS_MACHINE}, {Rank.MACHINE:d}, {IS_CONFIGURATION}, {Rank.CONFIGURATION:d}, {Rank.EXTENSION:d})
+| extend rank = case({_IS_MACHINE}, {Rank.MACHINE:d}, {IS_CONFIGURATION} or type =~ '{TOPIC_TYPE}',
+    {Rank.CONFIGURATION:d}, {Rank.EXTENSION:d})
 | project id, type, location, tags, managedBy, rank, name, subscriptionId,
     properties = iff(rank == {Rank.MACHINE:d}, dynamic(null), properties),
 {_MACHINE_COLUMNS}

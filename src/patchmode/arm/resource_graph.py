@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from patchmode.arm.channel import Channel
-from patchmode.arm.event_rows import SYSTEM_TOPICS, topic_of
+from patchmode.arm.event_rows import SYSTEM_TOPICS, TOPIC_TYPE, topic_of
 from patchmode.arm.governor import Identities
 from patchmode.arm.graph_answers import Answers, Table
 from patchmode.arm.graph_queries import PAGE, SUBSCRIPTION_LIMIT, Queries, merged
@@ -91,8 +91,9 @@ class _Tables:
         """With their extensions; None: too many."""
         self.groups: list[Any] = []
         self.configurations: list[Any] = []
+        self.topics: list[Any] = []
         self.is_whole = True
-        """Whether every configuration was read."""
+        """Whether every configuration and topic was read."""
 
     def take(self, rows: Sequence[Any]) -> list[Any]:
         """Note the rows of a page; gives back those of machines and their extensions."""
@@ -102,7 +103,8 @@ class _Tables:
             if rank is Rank.GROUP:
                 self.groups.append(row.document)
             elif rank is Rank.CONFIGURATION:
-                self.configurations.append(row.document)
+                is_topic = str(row.document.get("type")).casefold() == TOPIC_TYPE
+                (self.topics if is_topic else self.configurations).append(row.document)
             else:
                 own.append(row)
         if self.machines is not None:
@@ -192,6 +194,7 @@ class ResourceGraph:
             self._answers.keep(Table.MACHINES, scope, tables.machines)
         if tables.is_whole:
             self._answers.keep(Table.CONFIGURATIONS, asked, tables.configurations)
+            self._answers.keep(Table.TOPICS, asked, tables.topics)
 
     async def _inventory_apart(self, scope: GraphScope) -> AsyncIterator[Sequence[Any]]:
         """The same rows by a query for each table."""
@@ -331,7 +334,7 @@ class ResourceGraph:
 
     async def system_topics(self, scope: GraphScope) -> AsyncIterator[Sequence[SystemTopic | Unreadable]]:
         """Where configurations publish their events. See `ports.Graph.system_topics`."""
-        async for found in self._read_rows(SYSTEM_TOPICS, scope, dict[str, Any], topic_of, "system topics"):
+        async for found in self._read_table(Table.TOPICS, SYSTEM_TOPICS, scope, topic_of, "system topics"):
             yield found
 
     async def machine_runs(

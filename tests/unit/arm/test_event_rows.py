@@ -60,7 +60,7 @@ def test_what_cannot_be_read_is_told() -> None:
     with pytest.raises(UnreadableRowError):
         event_subscription_of({"name": "x"})
     with pytest.raises(UnreadableRowError):
-        topic_of({"id": TOPIC, "source": "elsewhere"})
+        topic_of({"id": TOPIC, "properties": {"source": "elsewhere"}})
     assert event_subscription_of({"id": "/x/eventSubscriptions/y", "properties": 3}).name == "y"
 
 
@@ -68,5 +68,5 @@ def test_paths() -> None:
     assert subscriptions_path(ResourceId.parse(TOPIC)) == f"{TOPIC}/eventSubscriptions"
     on_it = f"{CONFIGURATION}/providers/Microsoft.EventGrid/eventSubscriptions"
     assert subscriptions_path(ResourceId.parse(CONFIGURATION)) == on_it
-    found = topic_of({"id": TOPIC, "source": CONFIGURATION.lower()})
+    found = topic_of({"id": TOPIC, "properties": {"source": CONFIGURATION.lower()}})
     assert found.source == ResourceId.parse(CONFIGURATION)

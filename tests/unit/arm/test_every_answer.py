@@ -357,7 +357,9 @@ CALLS: dict[str, Call] = {
             "filter": DYNAMIC["properties"]["filter"],
         },
     ),
-    "system_topics": graph(lambda it: it.system_topics(SCOPE), {"id": str(TOPIC), "source": str(CONFIGURATION)}),
+    "system_topics": graph(
+        lambda it: it.system_topics(SCOPE), {"id": str(TOPIC), "properties": {"source": str(CONFIGURATION)}}
+    ),
     "machine_runs": graph(lambda it: it.machine_runs(SCOPE, since=SINCE), RUN),
     "installations": graph(lambda it: it.installations(SCOPE, since=SINCE), INSTALLATION),
     "assessments": graph(lambda it: it.assessments(SCOPE, [VM]), ASSESSMENT),
