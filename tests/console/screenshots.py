@@ -62,6 +62,10 @@ def shots(console: Opened, page: Any) -> Iterator[str]:
     page.locator("#next-title").wait_for(timeout=60_000)
     page.goto(f"{base}/runs")
     yield "runs"
+    # Each run is followed by a reading; the chart begins with the second.
+    page.goto(f"{base}/readiness")
+    page.locator(".places").wait_for()
+    yield "readiness"
 
 
 def night(served: Running) -> None:

@@ -165,7 +165,8 @@ async def overview(azure: Azure, *, clock: Clock, days: int) -> tuple[ScheduleLi
         RequestError: Resource Graph does not answer.
     """
     estate = await read_estate(azure, clock=clock)
-    return _listed(azure, estate, None), _calendar(azure, estate, days, None)
+    listed = _listed(azure, estate, None)
+    return listed, _calendar(azure, estate, days, None, listed.schedules)
 
 
 def _listed(azure: Azure, estate: Estate, wanted: frozenset[str] | None) -> ScheduleList:
@@ -220,9 +221,12 @@ async def next_windows(azure: Azure, *, clock: Clock, days: int, scope: Scope | 
     return _calendar(azure, await read_estate(azure, clock=clock, scope=scope or EVERYTHING), days, scope)
 
 
-def _calendar(azure: Azure, estate: Estate, days: int, scope: Scope | None) -> Calendar:
+def _calendar(
+    azure: Azure, estate: Estate, days: int, scope: Scope | None, known: Sequence[ScheduleView] | None = None
+) -> Calendar:
+    """A calendar. `known`: the views of every configuration, where they are at hand; None: they are worked out."""
     end = estate.now + timedelta(days=days)
-    views = [view for view in views_of(estate) if view.members or scope is None]
+    views = [view for view in (views_of(estate) if known is None else known) if view.members or scope is None]
     if scope is not None and scope.schedules:
         # Its members may be on other schedules too, whose windows were not asked for.
         views = [view for view in views if any(_names(text, view.configuration) for text in scope.schedules)]
