@@ -27,7 +27,8 @@ def test_every_switch_has_its_row(page: str) -> None:
 
 
 def test_every_option_is_there(page: str) -> None:
-    """Of serve and of exec, which are the same."""
+    """Of serve and of exec, which are the same; this page sends its readers to that of the command line for some."""
+    page += (PAGE.parent / "cli.md").read_text(encoding="utf-8")
     options = {option for name in ("serve", "exec") for one in main.commands[name].params for option in one.opts}
     assert [option for option in sorted(options) if option.startswith("--") and f"`{option}" not in page] == []
 
