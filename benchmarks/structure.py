@@ -45,7 +45,6 @@ TWO_ON_PURPOSE: Mapping[frozenset[str], str] = {
     frozenset(("Wave", "WaveRow")): _READ,
     frozenset(("WaveCounts", "WaveCountsRow")): _READ,
     frozenset(("RunCounts", "RunCountsRow")): "an earlier report has no `blocked`, which is not the same as none",
-    frozenset(("MissingAction", "MissingActionRow")): "the noun has the machines, the document how many there are",
     frozenset(("MachineEvidence", "EvidenceMachineRow")): "the noun has documents, the manifest the paths of files",
     frozenset(("Difference", "DifferenceRow")): "the noun has texts for people, the document JSON values",
     frozenset(("Difference", "Leaf")): "a leaf has values and steps of a path while documents are compared",
