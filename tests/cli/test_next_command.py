@@ -263,4 +263,4 @@ def test_machines_of_a_run_elsewhere_are_not_taken(start: Start) -> None:
         done = second(command, "--from-run", "latest", *(["--yes"] if command == "apply" else []))
         assert done.code == 12, done
         assert "What is asked about belongs to tenant " in done.err
-        assert "Sign in to that target (--cloud)." in done.err
+        assert "Sign in to that target (--cloud, --tenant)." in done.err
