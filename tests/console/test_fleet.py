@@ -15,7 +15,9 @@ from tests.cli import forked
 from tests.cli.conftest import PROGRAM, installed
 from tests.console.conftest import JSON, Asker, Open, machine_id
 
+from arm_emulator.fleet_generator import fleet_document
 from arm_emulator.named_fleets import read_fleet
+from patchmode.console.fleet_query import parse_query
 
 HOSTILE_TAG = {"<img src=x onerror=alert(1)>": "\"'><script>alert(2)</script>", "=cmd()": "{{7*7}}"}
 HOSTILE_NAME = 'o\'hara-"01"<b>'
@@ -255,3 +257,18 @@ async def test_an_old_reading_says_so_and_can_be_repeated_by_itself(opened: Open
         assert (await asker.post("/interval", [("minutes", wrong)])).status == 400
     await asker.post("/interval", [("minutes", "0")])
     assert loading.every is None
+
+
+async def test_ticks_are_kept_on_another_page_without_the_script(opened: Open) -> None:
+    """The page that is sent back carries them; a machine that is on it is ticked there, the others are hidden."""
+    asker = await opened(fleet_document(machines=60, subscriptions=1, seed=1, plain=True))
+    loaded = asker.console.fleet.value
+    assert loaded is not None
+    rows = [row.id for row in loaded.orders.found(parse_query([]))]
+    ticks = [("query", "?"), ("go", "2"), ("id", rows[0]), ("id", rows[55])]
+    page = await asker.post("/ticks", ticks)
+    assert page.status == 200
+    assert f'<input type="checkbox" name="id" value="{rows[55]}" checked' in page.text
+    assert page.text.count(" checked") == 1
+    assert f'<input type="hidden" name="id" value="{rows[0]}">' in page.text
+    assert "2 machines ticked, 1 of them not on this page." in page.words

@@ -156,27 +156,76 @@ document.querySelector("[data-side]")?.addEventListener("click", (event) => {
 
 // ---------------------------------------------------------------- the machines that are ticked
 
+// Ticks are kept in the tab while pages, order and filters change; what is ticked to attach is not ticked to detach.
+function ticksKey() {
+  const query = new URLSearchParams(location.search);
+  return `ticks ${query.get("attach") ?? ""} ${query.get("detach") ?? ""}`;
+}
+
+function keptTicks() {
+  return new Set(JSON.parse(sessionStorage.getItem(ticksKey()) ?? "[]"));
+}
+
+function keepTicks(ids) {
+  sessionStorage.setItem(ticksKey(), JSON.stringify([...ids]));
+}
+
 function chosen() {
   const form = document.querySelector("[data-choose]");
   if (!form) return;
-  const boxes = [...form.querySelectorAll('input[name="id"]')];
+  const kept = keptTicks();
+  const boxes = [...form.querySelectorAll('input[type="checkbox"][name="id"]')];
+  for (const box of boxes) box.checked = kept.has(box.value);
   const ticked = boxes.filter((box) => box.checked).length;
   const all = form.querySelector("[data-all]");
   all.checked = ticked > 0 && ticked === boxes.length;
   all.indeterminate = ticked > 0 && ticked < boxes.length;
-  form.querySelector("[data-take-ids]").textContent = ticked
-    ? `${ticked} ticked ${ticked === 1 ? "machine" : "machines"}…`
+  form.querySelector("[data-take-ids]").textContent = kept.size
+    ? `${kept.size.toLocaleString("en-US")} ticked ${kept.size === 1 ? "machine" : "machines"}…`
     : "the ticked machines…";
+  const elsewhere = form.querySelector("[data-elsewhere]");
+  elsewhere.hidden = kept.size === ticked;
+  elsewhere.textContent = `${(kept.size - ticked).toLocaleString("en-US")} of them not on this page`;
+  form.querySelector("[data-untick]").hidden = !kept.size;
 }
 
 document.addEventListener("change", (event) => {
   const form = event.target.closest?.("[data-choose]");
   if (!form) return;
+  const boxes = [...form.querySelectorAll('input[type="checkbox"][name="id"]')];
   if (event.target.matches("[data-all]")) {
-    for (const box of form.querySelectorAll('input[name="id"]')) box.checked = event.target.checked;
+    for (const box of boxes) box.checked = event.target.checked;
   }
+  const kept = keptTicks();
+  for (const box of boxes) kept[box.checked ? "add" : "delete"](box.value);
+  keepTicks(kept);
   chosen();
 });
+document.addEventListener("click", (event) => {
+  if (!event.target.matches?.("[data-untick]")) return;
+  keepTicks([]);
+  chosen();
+  document.querySelector("[data-all]").focus();
+});
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!form.matches("[data-choose]") || event.submitter?.value !== "ids") return;
+  for (const one of form.querySelectorAll("[data-kept]")) one.remove();
+  const here = new Set([...form.querySelectorAll('input[type="checkbox"][name="id"]')].map((box) => box.value));
+  for (const id of keptTicks()) {
+    if (here.has(id)) continue;
+    const field = document.createElement("input");
+    Object.assign(field, { type: "hidden", name: "id", value: id });
+    field.dataset.kept = "";
+    form.append(field);
+  }
+  sessionStorage.setItem("ticks sent", ticksKey());
+});
+// They have become a change.
+if (/^\/(schedules\/)?changes\//.test(location.pathname)) {
+  sessionStorage.removeItem(sessionStorage.getItem("ticks sent") ?? "");
+  sessionStorage.removeItem("ticks sent");
+}
 chosen();
 
 // ---------------------------------------------------------------- pages that wait for something

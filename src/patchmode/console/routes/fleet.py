@@ -6,6 +6,7 @@ Must not: filter by itself; `fleet_query` does.
 import io
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from urllib.parse import parse_qsl
 
 from aiohttp import web
 
@@ -28,6 +29,7 @@ _AT_ONCE = 500
 def add_routes(router: web.UrlDispatcher) -> None:
     """The routes of this room."""
     router.add_get("/", show)
+    router.add_post("/ticks", keep_ticks)
     router.add_get("/fleet.csv", export_csv)
     router.add_get("/fleet-ids.txt", export_ids)
     router.add_post("/refresh", refresh)
@@ -40,13 +42,32 @@ async def show(request: web.Request) -> web.StreamResponse:
     loaded = request.app[KEY].fleet.value
     if loaded is None:
         return page(request, "loading.html", what="the fleet", failure=request.app[KEY].fleet.error)
-    query = parse_query(request.query.items())
+    return _table(request, loaded, parse_query(request.query.items()))
+
+
+async def keep_ticks(request: web.Request) -> web.StreamResponse:
+    """Another page of the table with what was ticked on this one, for browsers that run no script."""
+    loaded = request.app[KEY].fleet.value
+    if loaded is None:
+        return see("/")
+    form = await request.post()
+    pairs = [pair for pair in parse_qsl(str(form.get("query", "")).removeprefix("?")) if pair[0] != "page"]
+    query = parse_query([*pairs, ("page", str(form.get("go", "1")))])
+    return _table(request, loaded, query, {str(one): None for one in form.getall("id", [])})
+
+
+def _table(
+    request: web.Request, loaded: LoadedFleet, query: Query, ticked: Mapping[str, None] | None = None
+) -> web.Response:
+    """The table. `ticked`: machines, in the order in which they were ticked; None: the script keeps them."""
     shown = loaded.orders.show(query)
-    nothing = request.query.get(NOTHING_TICKED) is not None
+    here = {row.id for row in shown.rows}
     return page(
         request,
         "fleet.html",
-        nothing_ticked=nothing,
+        nothing_ticked=request.query.get(NOTHING_TICKED) is not None,
+        ticked=ticked or {},
+        ticked_elsewhere=[one for one in ticked or {} if one not in here],
         query=query,
         shown=shown,
         choices=loaded.choices,
