@@ -270,6 +270,25 @@ async def test_a_frozen_run_says_until_when(opened: Open) -> None:
     assert f'action="/runs/{journal.run}/resume"' not in page.text
 
 
+async def test_a_run_tells_its_options_in_the_words_of_the_form(opened: Open) -> None:
+    """No option of the command line, which nobody can type on a page."""
+    asker = await opened(allow_writes=True)
+    path = await planned(asker, TWO, [])
+    plan = asker.console.changes.get(path.rpartition("/")[2]).plan
+    assert plan is not None
+    freeze = (KeptFreeze("2998-01-01/2998-01-02", "UTC"),)
+    limits = RunGuardrails(max_failures="5%", concurrency=4, wave_pause=60.0, freeze=freeze, share="50%")
+    journal = RunStore(asker.state).create(plan, brakes=limits)
+    journal.release()
+    page = (await asker.get(f"/runs/{journal.run}")).words
+    told = (
+        "Run options: the failure budget 5%, “Machines at a time” 4, the pause between waves 1m, "
+        "the freeze '2998-01-01/2998-01-02 UTC', the share of the rate limits 50%."
+    )
+    assert told in page, page
+    assert "somebody stopped it, it was killed, or the computer stopped" in page
+
+
 async def test_a_wave_of_which_nothing_was_applied_needs_a_new_plan(opened: Open) -> None:
     """Resuming would stop at the same place; the page sent people there."""
     asker = await opened(fleet(8), allow_writes=True)

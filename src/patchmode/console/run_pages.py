@@ -195,7 +195,7 @@ SECONDS_BEFORE_RATE = 2.0
 
 
 _TONES = {"good": "good", "bad": "bad", "warn": "warn", "dim": "plain"}
-UNRECORDED = "Its process ended without recording why: it was killed, or the computer stopped."
+UNRECORDED = "Its process ended without recording why: somebody stopped it, it was killed, or the computer stopped."
 
 
 @dataclass(frozen=True, slots=True)
