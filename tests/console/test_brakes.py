@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,6 +14,8 @@ from tests.console.test_changes import TWO, writes
 from arm_emulator.faults import Action, FaultPlan, Matcher, Respond, Rule
 from arm_emulator.named_fleets import read_fleet
 from patchmode.console.brakes import ChosenBrakes, chosen_brakes, preset
+from patchmode.console.operation import ConsoleOperation
+from patchmode.console.run_pages import live_values
 from patchmode.console.words import on_the_page
 from patchmode.errors import UsageError
 from patchmode.model.guardrails import KeptFreeze, RunGuardrails
@@ -234,6 +238,23 @@ async def test_the_review_tells_what_each_limit_does(opened: Open) -> None:
     assert refused.status == 409
     assert "Nothing was sent: frozen," in refused.words
     assert writes(asker) == []
+
+
+async def test_a_run_whose_budget_is_spent_does_not_look_as_if_it_ran_on(opened: Open) -> None:
+    """What is under way may take minutes to end; until then the page said "Running"."""
+    locked = Respond(409, json={"error": {"code": "ScopeLocked", "message": "The scope is locked."}})
+    asker = await opened(
+        allow_writes=True, faults=FaultPlan([Rule(do=Action(respond=locked), match=Matcher(method="PATCH"))])
+    )
+    path = await planned(asker, TWO, [("max_failures", "1")])
+    await asker.post(f"{path}/apply", [("count", "2")])
+    operation = asker.console.operations.current
+    assert isinstance(operation, ConsoleOperation)
+    assert live_values(replace(operation, progress=None), datetime.now(UTC))["statement"].startswith("Running.")
+    await asker.ended()
+    shown = live_values(operation, datetime.now(UTC))
+    assert shown["statement"].startswith("Nothing more is sent; changes under way are followed to their end.")
+    assert any("The failure budget is spent (1 failed)" in text for text in shown["remarks"]), shown["remarks"]
 
 
 async def test_a_canary_that_fails_holds_the_rest(opened: Open) -> None:

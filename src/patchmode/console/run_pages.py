@@ -335,7 +335,7 @@ def live_values(operation: ConsoleOperation, now: datetime) -> dict[str, Any]:
     return {
         "state": "stopping" if operation.is_stopping else "running",
         "silence": silence,
-        "statement": STOPPING if operation.is_stopping else WAITING if silence else RUNNING,
+        "statement": _statement(operation, progress, is_silent=bool(silence)),
         "total": total,
         "finished": ended,
         "applied": progress.done,
@@ -378,8 +378,17 @@ def wave_text(progress: Progress, plan: Plan) -> str:
 RUNNING = "Running. The run continues if you leave this page; Ctrl-C in the terminal stops it cleanly."
 WAITING = "Waiting for Azure. The run continues if you leave this page; Ctrl-C in the terminal stops it cleanly."
 STOPPING = "Stopping: changes under way are followed to their end, no new one is sent."
+HELD = "Nothing more is sent; changes under way are followed to their end. The newest remarks say why."
 SILENCE_S = 5.0
 """A silence that is told: Azure answers a read in less, and a PATCH is no silence as long as others are answered."""
+
+
+def _statement(operation: ConsoleOperation, progress: Progress, *, is_silent: bool) -> str:
+    if operation.is_stopping:
+        return STOPPING
+    if is_silent:
+        return WAITING
+    return HELD if progress.is_halted else RUNNING
 
 
 def _silence(operation: ConsoleOperation, now: datetime) -> str:

@@ -205,6 +205,8 @@ class Progress:
     ended_here: int = 0
     """Changes that this process sent and whose end Azure told, counted above too: its pace is told by these. What it
     only looked at, because an earlier process had sent it, or could not send, is none."""
+    is_halted: bool = False
+    """Nothing more is sent, in any region: stopped, frozen, a budget spent, or a wave after which none begins."""
     latest: ChangeResult | None = None
     errors: Mapping[str, MachineError] = field(default_factory=dict)
 

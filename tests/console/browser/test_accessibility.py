@@ -42,6 +42,7 @@ def every_page(console: Opened, page: Page) -> Iterator[str]:
         (WEB_05, "pre.json"),
         ("/runs", ".empty"),
         ("/?nothing-ticked", ".choose-bar [role=alert]"),
+        ("/start", "#since"),
         ("/nowhere", ".box-bad"),
     ):
         page.goto(base + path)

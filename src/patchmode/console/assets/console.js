@@ -185,7 +185,7 @@ function chosen() {
     : "the ticked machines…";
   const elsewhere = form.querySelector("[data-elsewhere]");
   elsewhere.hidden = kept.size === ticked;
-  elsewhere.textContent = `${(kept.size - ticked).toLocaleString("en-US")} of them not on this page`;
+  elsewhere.textContent = `${(kept.size - ticked).toLocaleString("en-US")} not on this page`;
   form.querySelector("[data-untick]").hidden = !kept.size;
 }
 

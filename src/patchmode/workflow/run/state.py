@@ -17,7 +17,7 @@ from patchmode.model.resource_id import ResourceId
 from patchmode.model.run import ChangeResult, Result
 from patchmode.model.schedule import AttachAction, AttachEnd, AttachResult
 from patchmode.ports.run import AttachmentEntry, JournalEntry, Progress, Step
-from patchmode.workflow.run.events import AttachmentEnded, Ended, Event, Followed, Intended, LeftOpen, WaveBegan
+from patchmode.workflow.run.events import AttachmentEnded, Ended, Event, Followed, Halted, Intended, LeftOpen, WaveBegan
 from patchmode.workflow.run.guardrails import RESUME, STOPPED, is_failure, next_step
 from patchmode.workflow.run.queue import queue_key_of
 from patchmode.workflow.run.waves import LATER_WAVE, WaveWork, asked_for, waves_of
@@ -220,6 +220,7 @@ class RunState:
         self._counts = Counter(result.result for result in self.ends.values())
         self._errors: dict[str, MachineError] = {}
         self._wave = 0
+        self._is_halted = False
 
     def read(self, event: Event) -> None:
         """Take in what happened."""
@@ -243,6 +244,8 @@ class RunState:
                 self._left_open.add(machine_id)
             case WaveBegan(number):
                 self._wave = number
+            case Halted(None):
+                self._is_halted = True
             case _:
                 pass
 
@@ -336,6 +339,7 @@ class RunState:
             wave=self._wave,
             waves=self._wave_names,
             ended_here=self._ended_here,
+            is_halted=self._is_halted,
             latest=latest,
             errors=self._errors,
         )
