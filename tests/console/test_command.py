@@ -33,7 +33,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 def test_it_prints_one_address_and_ends_with_ctrl_c(start: Start) -> None:
-    """Loopback, a free port, a token; all that is left behind is what Resource Graph still grants."""
+    """Loopback, a free port, a token; what is left behind is what Resource Graph still grants, and the figures."""
     console = start()
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/enter\?token=[\w-]{43}", console.url)
     first = console.url
@@ -47,7 +47,7 @@ def test_it_prints_one_address_and_ends_with_ctrl_c(start: Start) -> None:
     assert "only reads" in err
     assert "that address works no more" in " ".join(err.split())
     assert "Warning" not in err
-    assert {path.stem for path in console.state.iterdir()} == {"resource-graph-quota"}
+    assert {path.stem for path in console.state.iterdir()} == {"resource-graph-quota", "readings"}
 
 
 def test_a_scope_narrows_what_is_shown(start: Start) -> None:

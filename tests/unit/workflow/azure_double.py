@@ -180,6 +180,9 @@ class AzureDouble:
 
     nameless = 0
 
+    async def tenant_name(self) -> str:
+        return ""
+
     async def subscriptions(self) -> Sequence[Subscription]:
         if "subscriptions" in self.refused:
             raise ForbiddenError("subscriptions are refused", code="AuthorizationFailed", status=403)

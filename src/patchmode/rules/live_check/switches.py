@@ -75,6 +75,7 @@ _LIST = (
     Switch("autopatch_run_id", ("absent", "present"), "absent"),
     Switch("failed_patch_extension", ("fails", "reinstalled"), "fails"),
     Switch("run_error_shape", ("error-object", "error-text", "absent"), "error-object"),
+    Switch("event_subscriptions_on_source", ("own", "all"), "own"),
     Switch("patch_row_ids", ("documented", "lower-case"), "documented"),
     Switch("assessment_retention_days", (7, 30), 7),
 )
@@ -110,6 +111,7 @@ UNDECIDABLE: Mapping[str, str] = {
     "autopatch_run_id": _AZURE,
     "failed_patch_extension": "a VM whose patch extension has failed is needed, and a maintenance window must pass",
     "run_error_shape": f"a scheduled run that fails is needed: {_WINDOW}",
+    "event_subscriptions_on_source": "a system topic of Event Grid with a receiver would have to be made",
     "assessment_retention_days": "the VM's assessments must be read again after 7 days and after 30 days",
 }
 """Switch → why no experiment on one machine decides it, a clause."""
