@@ -46,7 +46,7 @@ def _read(cloud: str, work: Callable[[patchmode.Azure], Coroutine[Any, Any, _T]]
     with ThreadPoolExecutor(1, "patchmode") as thread:
         try:
             return thread.submit(_finish, loop, task).result()
-        except KeyboardInterrupt:
+        except BaseException:  # whoever stops waiting, stops the reading: else leaving the block waits for it
             with suppress(RuntimeError):  # it has just ended
                 loop.call_soon_threadsafe(task.cancel)
             raise
